@@ -211,6 +211,8 @@ uint64_t rkv_node_due(const rkv_node *node)
 
     if (node->retry_at != 0)
         due = earliest(due, node->retry_at);
+    if (node->lost_count > 0)
+        due = earliest(due, node->lost_due);
     due = earliest(due, rkv_clock_deadline(node));
     due = earliest(due, rkv_history_deadline(node));
     return earliest(due, rkv_fetch_deadline(node));

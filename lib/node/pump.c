@@ -88,6 +88,8 @@ static void lose(rkv_node *node, uint64_t peer)
     for (uint32_t i = 0; i < node->lost_count; i++)
         if (node->lost_peers[i] == peer)
             return;
+    if (node->lost_count == 0)
+        node->lost_due = node->hub->now + 1;
     if (node->lost_count < RKV_MEMBERS_MAX)
         node->lost_peers[node->lost_count++] = peer;
 }

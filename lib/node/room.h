@@ -460,6 +460,7 @@ struct rkv_node {
     uint64_t log_bytes; /* payload since the last snapshot */
     uint64_t lost_peers[RKV_MEMBERS_MAX]; /* messages dropped: tell the core */
     uint32_t lost_count;
+    uint64_t lost_due; /* the tick that tells it */
 
     struct rkv_member *members; /* in id order; addresses are ours */
     size_t members_cap;

@@ -291,6 +291,12 @@ END_TEST
 START_TEST(old_knowledge_is_enough_for_the_same_in_both)
 {
     const struct rkv_user fresh = {.name = bytes_of("v")};
+    const struct rkv_put leased = {.size = sizeof leased,
+                                   .key = "a",
+                                   .key_len = 1,
+                                   .value = "leased",
+                                   .value_len = 6,
+                                   .lease = 7};
     struct stage stage;
     rkv_txn *txn;
 
@@ -310,7 +316,7 @@ START_TEST(old_knowledge_is_enough_for_the_same_in_both)
     (void)rkv_txn_grant(txn, 7, 1000);
     ck_assert_int_eq(step(&stage)->status, RKV_OK);
     (void)rkv_txn_user(txn, "root", 4, 99);
-    (void)add_put(txn, "a", "leased", 7);
+    (void)rkv_txn_put(txn, &leased);
     ck_assert_int_eq(step(&stage)->status, RKV_OK);
     (void)rkv_txn_user(txn, "u", 1, 1);
     (void)rkv_txn_revoke(txn, 7);
