@@ -195,7 +195,7 @@ struct rkv_node_status {
     uint32_t members;
     uint32_t recovering;
     uint8_t incarnation[16]; /* of its store: whose boots are counted */
-    uint32_t quiet; /* it sleeps until something happens */
+    uint32_t quiet;          /* it sleeps until something happens */
     uint32_t reserved;
 };
 RKV_API void rkv_node_status(const rkv_node *node, struct rkv_node_status *out);

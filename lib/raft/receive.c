@@ -92,9 +92,8 @@ static int check(const struct rkv_raft *r, const struct rkv_raft_msg *m)
         if (m->term != r->term || r->role != RKV_LEADER)
             break;
         /* Nobody can have more of our log than we do. */
-        if (m->index > r->trail.last &&
-            (m->kind == RKV_MSG_HEARTBEAT_REPLY ||
-             (m->flags & RKV_MSG_REJECT) == 0))
+        if (m->index > r->trail.last && (m->kind == RKV_MSG_HEARTBEAT_REPLY ||
+                                         (m->flags & RKV_MSG_REJECT) == 0))
             return RKV_EMALFORMED;
         /* Nor confirm a question that was not asked. */
         if (m->round > r->read_round)

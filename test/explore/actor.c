@@ -197,11 +197,9 @@ static void end_write(void)
         if (first > d->last + 1 || first + w->count > LOG_MAX + 1)
             broken("what is written goes on from what is there");
         else
-            memcpy(&d->log[first], w->entries,
-                   w->count * sizeof w->entries[0]);
+            memcpy(&d->log[first], w->entries, w->count * sizeof w->entries[0]);
         d->last = first + w->count - 1;
-        memset(&d->log[d->last + 1], 0,
-               (LOG_MAX - d->last) * sizeof d->log[0]);
+        memset(&d->log[d->last + 1], 0, (LOG_MAX - d->last) * sizeof d->log[0]);
     }
     if (w->term < d->term)
         broken("a term on disk never falls");
@@ -443,9 +441,9 @@ static int propose(enum move move, uint32_t len)
 {
     struct rkv_raft_change list[2];
     struct rkv_raft_changes changes = decode(len, list);
-    struct rkv_raft_entry e = {
-        .kind = move == MOVE_CHANGE ? RKV_ENTRY_CONFIG : RKV_ENTRY_COMMAND,
-        .len = len};
+    struct rkv_raft_entry e = {.kind = move == MOVE_CHANGE ? RKV_ENTRY_CONFIG
+                                                           : RKV_ENTRY_COMMAND,
+                               .len = len};
 
     return step(
         (struct rkv_raft_in){.kind = RKV_IN_PROPOSE,

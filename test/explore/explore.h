@@ -53,12 +53,12 @@ struct scope {
     uint32_t founders; /* the first configuration */
     uint32_t terms;
     uint8_t budget[BUDGETS];
-    uint32_t flags;   /* of rkv_raft_options */
-    bool is_rounds;   /* rounds.c; else soup.c */
-    bool is_async;    /* a write becomes durable when it is its turn */
-    bool is_lazy;     /* ... and a change is applied so */
-    bool has_beats;   /* leaders send heartbeats */
-    bool is_to_break; /* the scope of a rule that does not hold */
+    uint32_t flags;       /* of rkv_raft_options */
+    bool is_rounds;       /* rounds.c; else soup.c */
+    bool is_async;        /* a write becomes durable when it is its turn */
+    bool is_lazy;         /* ... and a change is applied so */
+    bool has_beats;       /* leaders send heartbeats */
+    bool is_to_break;     /* the scope of a rule that does not hold */
     uint32_t short_depth; /* for who has ten seconds; 0: not then */
     uint32_t weight;      /* of the time that there is */
     const uint32_t *menu; /* the changes, 0 at the end */
@@ -126,7 +126,7 @@ struct actor {
     struct disk disk;
     struct write writes[WRITES_MAX]; /* under way, the oldest first */
     uint32_t writes_count;
-    uint64_t committed; /* was told so up to here */
+    uint64_t committed;  /* was told so up to here */
     uint64_t read_index; /* the answer to a read ... */
     bool is_read;        /* ... that came with the last input */
     uint32_t sent_count;
@@ -178,7 +178,7 @@ struct face {
     uint64_t last;
     uint64_t disk_last;
     uint64_t promised; /* it is in no term below this one ever again */
-    uint32_t voters; /* by id */
+    uint32_t voters;   /* by id */
     uint32_t outgoing;
     bool is_recovering;
     bool has_writes;
@@ -216,7 +216,7 @@ size_t book_memory(void);
 /* What was true once and must stay so. */
 struct ledger {
     uint64_t leader_of[TERMS_MAX + 1];
-    uint64_t last;                              /* committed up to here */
+    uint64_t last;                                /* committed up to here */
     struct rkv_raft_entry committed[LOG_MAX + 1]; /* by index */
     uint64_t by_term[LOG_MAX + 1]; /* of the leader that committed it */
     uint64_t read_floor;           /* committed when a read was asked */

@@ -30,8 +30,7 @@ static bool report(const struct scope *scope, const struct found *f)
         printf("exhausted at depth %u", f->depth);
     else
         printf("depth %u", f->depth);
-    printf(", %.1f s, %llu MB\n", f->seconds,
-           (unsigned long long)f->megabytes);
+    printf(", %.1f s, %llu MB\n", f->seconds, (unsigned long long)f->megabytes);
     fflush(stdout);
     return is_good;
 }

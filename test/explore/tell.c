@@ -29,22 +29,20 @@ static void tell_entry(const struct rkv_raft_entry *e)
 
 static void tell_letter(const struct letter *l)
 {
-    static const char *const kinds[] = {[RKV_MSG_PREVOTE] = "pre-vote",
-                                        [RKV_MSG_PREVOTE_REPLY] =
-                                            "pre-vote's answer",
-                                        [RKV_MSG_VOTE] = "vote",
-                                        [RKV_MSG_VOTE_REPLY] = "vote's answer",
-                                        [RKV_MSG_APPEND] = "append",
-                                        [RKV_MSG_APPEND_REPLY] =
-                                            "append's answer",
-                                        [RKV_MSG_HEARTBEAT] = "heartbeat",
-                                        [RKV_MSG_HEARTBEAT_REPLY] =
-                                            "heartbeat's answer",
-                                        [RKV_MSG_SNAPSHOT] = "snapshot",
-                                        [RKV_MSG_TIMEOUT_NOW] = "timeout now",
-                                        [RKV_MSG_READ] = "read",
-                                        [RKV_MSG_READ_REPLY] = "read's answer",
-                                        [RKV_MSG_TRANSFER] = "transfer"};
+    static const char *const kinds[] = {
+        [RKV_MSG_PREVOTE] = "pre-vote",
+        [RKV_MSG_PREVOTE_REPLY] = "pre-vote's answer",
+        [RKV_MSG_VOTE] = "vote",
+        [RKV_MSG_VOTE_REPLY] = "vote's answer",
+        [RKV_MSG_APPEND] = "append",
+        [RKV_MSG_APPEND_REPLY] = "append's answer",
+        [RKV_MSG_HEARTBEAT] = "heartbeat",
+        [RKV_MSG_HEARTBEAT_REPLY] = "heartbeat's answer",
+        [RKV_MSG_SNAPSHOT] = "snapshot",
+        [RKV_MSG_TIMEOUT_NOW] = "timeout now",
+        [RKV_MSG_READ] = "read",
+        [RKV_MSG_READ_REPLY] = "read's answer",
+        [RKV_MSG_TRANSFER] = "transfer"};
     const struct rkv_raft_msg *m = &l->msg;
 
     printf("%s %llu -> %llu term %llu, at %llu/%llu, commit %llu",
@@ -98,17 +96,17 @@ static void tell_face(const struct face *f)
 
 void tell_move(uint32_t face, struct choice choice)
 {
-    static const char *const moves[] = {[MOVE_TIMEOUT] = "times out",
-                                        [MOVE_BEAT] = "sends heartbeats",
-                                        [MOVE_PERSIST] = "has written",
-                                        [MOVE_APPLY] = "applies a change",
-                                        [MOVE_CRASH] = "crashes and starts",
-                                        [MOVE_LOSE] =
-                                            "loses its disk and starts",
-                                        [MOVE_PROPOSE] = "takes a command",
-                                        [MOVE_CHANGE] = "takes a change",
-                                        [MOVE_READ] = "is asked to read",
-                                        [MOVE_TRANSFER] = "hands over to"};
+    static const char *const moves[] = {
+        [MOVE_TIMEOUT] = "times out",
+        [MOVE_BEAT] = "sends heartbeats",
+        [MOVE_PERSIST] = "has written",
+        [MOVE_APPLY] = "applies a change",
+        [MOVE_CRASH] = "crashes and starts",
+        [MOVE_LOSE] = "loses its disk and starts",
+        [MOVE_PROPOSE] = "takes a command",
+        [MOVE_CHANGE] = "takes a change",
+        [MOVE_READ] = "is asked to read",
+        [MOVE_TRANSFER] = "hands over to"};
     const struct outcome *o = book_outcome(face, choice.move, choice.detail);
 
     printf("  %llu ", LL(book_face(face)->id));
