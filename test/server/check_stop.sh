@@ -72,7 +72,13 @@ again $other $third
 says 'all three can be started again, and are one' soon same_hash
 soon has_leader
 other=$((leading % 3 + 1))
+# What was on its way to the leader when it died has an unknown end; from when
+# its death is seen on, nothing is sent there.
+losses() { grep -c 'lost the connection' "$place/n$other.log" || :; }
+before=$(losses)
+lost_one_more() { test "$(losses)" -gt "$before"; }
 kill -KILL "$(pid_of "$leading")"
+says 'that the leader is dead is seen' soon lost_one_more
 says 'a write that finds the leader dead waits for the next one' put_after 200
 
 # What clients were told of the requests under way is what happened.
