@@ -396,16 +396,24 @@ static void persisted(rkv_node *node, const struct rkv_task *task)
     node->durable = status.durable;
 }
 
+/* That something is not there is no fault when it was compacted, when a
+ * snapshot was followed by two others, or when who wrote it leads no more. */
+static bool may_be_gone(const rkv_node *node, const struct rkv_errand *errand)
+{
+    if (errand->rc == RKV_ECOMPACTED)
+        return true;
+    if (errand->is_chunk)
+        return errand->rc == RKV_ENOTFOUND &&
+               errand->picture.index != node->current.index &&
+               errand->picture.index != node->previous.index;
+    return errand->rc == RKV_EFUTURE && errand->msg.term != node->term;
+}
+
 /* What cannot be read is told to the host, not to the member: it asks again,
- * and by then another may lead.  That it is not there is no fault when it was
- * compacted, or when who wrote it leads no more. */
+ * and by then another may lead. */
 static bool is_read(rkv_node *node, const struct rkv_errand *errand)
 {
-    bool is_gone = errand->rc == RKV_ECOMPACTED ||
-                   (errand->rc == RKV_EFUTURE && !errand->is_chunk &&
-                    errand->msg.term != node->term);
-
-    if (errand->rc == RKV_OK || is_gone)
+    if (errand->rc == RKV_OK || may_be_gone(node, errand))
         return errand->rc == RKV_OK;
     (void)rkv_hub_refuse(node->hub, errand->rc,
                          "group %llu: what member %016llx lacks could not be "

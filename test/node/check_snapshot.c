@@ -385,6 +385,47 @@ START_TEST(a_member_that_waits_for_a_snapshot_lets_its_host_sleep)
 }
 END_TEST
 
+static void ask_for_chunk(struct cluster *c, uint32_t from, uint32_t to,
+                          uint64_t index)
+{
+    const struct rkv_fetch fetch = {.index = index, .len = 4096};
+    struct rkv_allocator libc = rkv_alloc_choose(NULL);
+    struct rkv_buffer frame;
+
+    rkv_buffer_init(&frame, &libc);
+    rkv_frame_begin(&frame, 77, from + 1, to + 1);
+    rkv_fetch_encode(&frame, 0, &fetch);
+    rkv_frame_end(&frame);
+    ck_assert_int_eq(
+        rkv_node_receive(c->nodes[to], c->now, frame.data, frame.len), RKV_OK);
+    rkv_buffer_free(&frame);
+}
+
+/* Two are kept.  Who asks for the older one just when a third is named finds
+ * nothing there, and begins with the newest. */
+START_TEST(that_a_snapshot_was_followed_by_two_others_is_no_fault)
+{
+    struct cluster *c = start(3, 3);
+    uint32_t leader = cluster_elect(c), slow = (leader + 1) % 3;
+    rkv_node *node = c->nodes[leader];
+    int rc;
+
+    put_many(c, leader, 100, "a value of some length, to outgrow the state");
+    for (int i = 0; i < 100; i++) {
+        ck_assert_int_eq(rkv_node_snapshot(node), RKV_OK);
+        (void)cluster_put(c, leader, "k", "v", &rc);
+        for (int k = 0; k < 5; k++) {
+            ask_for_chunk(c, slow, leader, node->previous.index);
+            ck_assert_int_eq(rkv_node_flush(node, c->now), RKV_OK);
+            ck_assert_str_eq(rkv_node_errmsg(node), "");
+        }
+        cluster_settle(c);
+    }
+    ck_assert_uint_gt(status_of(c, leader).snapshots_taken, 5);
+    stop(c);
+}
+END_TEST
+
 START_TEST(a_long_log_is_not_all_in_memory_at_the_start)
 {
     struct meter meter = {0};
@@ -427,6 +468,7 @@ Suite *suite_node_snapshot(void)
     tcase_add_test(t,
                    a_new_leader_with_a_longer_log_ends_the_wait_for_a_snapshot);
     tcase_add_test(t, a_member_that_waits_for_a_snapshot_lets_its_host_sleep);
+    tcase_add_test(t, that_a_snapshot_was_followed_by_two_others_is_no_fault);
     tcase_add_test(t, a_long_log_is_not_all_in_memory_at_the_start);
     suite_add_tcase(s, t);
     return s;
