@@ -266,11 +266,14 @@ void oracle_flushed(struct world *w, uint32_t at)
     struct rkv_raft_status status = {.size = sizeof status};
     const struct paper_state *stored =
         &notary_member(&w->oracle->notary, member_id(w, at))->paper.now;
+    bool is_spent;
 
     rkv_raft_status(rkv_node_raft(w->machines[at].node), &status);
+    /* Whose disk lost what was promised has spent its vote, on nobody. */
+    is_spent = status.recovering != 0 && status.vote == status.id;
     if (stored->term > status.term ||
         (stored->term == status.term && stored->vote != 0 &&
-         stored->vote != status.vote))
+         stored->vote != status.vote && !is_spent))
         world_break(w, "the store knows the vote", "member %u term %llu",
                     at + 1, (unsigned long long)status.term);
     if (status.durable > stored->last && status.durable > stored->snapshot)
