@@ -83,6 +83,9 @@ void rkv_progress_heartbeat_reply(struct rkv_raft *r,
         p->check =
             p->progress == RKV_PROGRESS_REPLICATE && p->match + 1 < p->next;
         r->serve |= slot_bit(slot);
+    } else if (p->progress == RKV_PROGRESS_PROBE) {
+        p->check = true;
+        r->serve |= slot_bit(slot);
     }
 }
 

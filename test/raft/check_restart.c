@@ -280,6 +280,37 @@ START_TEST(an_answer_to_what_it_lost_is_nobodys_fault)
 }
 END_TEST
 
+/* 2 has all entries, and has forgotten that they are the leader's and that
+ * the last one is committed.  The one question about that is lost. */
+START_TEST(a_member_that_started_again_is_asked_until_it_answers)
+{
+    struct world *w = world_new(3, 3, 7);
+    struct node *n = world_node(w, 2);
+    world_elect(w, 1);
+    world_propose(w, 1, 5, 1);
+    world_pass(w, 100);
+    world_crash(w, 2, 0);
+    n->disk.commit = n->disk.last - 1;
+    world_start(w, 2);
+    for (int i = 0; i < 200 && world_find(w, RKV_MSG_APPEND, 1, 2) == NULL;
+         i++) {
+        w->now += 1;
+        for (uint64_t id = 1; id <= 3; id++)
+            world_tick(w, id);
+        for (uint64_t id = 2; id <= 3; id++) {
+            world_deliver_kind(w, RKV_MSG_HEARTBEAT, 1, id);
+            world_deliver_kind(w, RKV_MSG_HEARTBEAT_REPLY, id, 1);
+        }
+    }
+    ck_assert_uint_eq(world_lose_kind(w, RKV_MSG_APPEND, 1, 2), 1);
+    world_pass(w, 500);
+    ck_assert_uint_eq(world_leader(w), 1);
+    ck_assert_uint_eq(world_status(w, 2).commit, world_status(w, 1).commit);
+    world_check(w);
+    world_free(w);
+}
+END_TEST
+
 Suite *suite_raft_restart(void)
 {
     Suite *suite = suite_create("raft restart");
@@ -295,6 +326,7 @@ Suite *suite_raft_restart(void)
     tcase_add_test(tc, while_a_snapshot_is_installed_heartbeats_are_answered);
     tcase_add_test(tc, a_read_at_a_follower_waits_for_no_heartbeat);
     tcase_add_test(tc, an_answer_to_what_it_lost_is_nobodys_fault);
+    tcase_add_test(tc, a_member_that_started_again_is_asked_until_it_answers);
     suite_add_tcase(suite, tc);
     return suite;
 }
