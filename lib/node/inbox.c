@@ -107,6 +107,7 @@ static int keep_payloads(rkv_node *node, const struct rkv_raft_msg *msg,
         return RKV_OK;
     for (uint32_t i = from; i < end; i++)
         node->log_bytes += entries[i].len;
+    rkv_pump_cut(node, entries[from].index);
     rc = rkv_tail_add(node->tail, entries + from, end - from);
     if (rc != RKV_OK)
         return rkv_hub_fail(node->hub, rc,

@@ -57,18 +57,22 @@ static int add_made_by_core(rkv_node *node, const struct rkv_raft_out *out)
                               (unsigned long long)node->group);
 }
 
-/* Entries to append replace all from the first one on: later drains may
- * overwrite what an earlier one listed and no write took yet. */
-static int take_append(rkv_node *node, const struct rkv_raft_out *out)
+void rkv_pump_cut(rkv_node *node, uint64_t first)
 {
-    uint64_t first = out->append[0].index;
-    void *unwritten = node->unwritten;
-
     while (node->unwritten_count > 0 &&
            node->unwritten[node->unwritten_count - 1].index >= first)
         node->unwritten_count--;
     if (first <= node->durable)
         node->durable = first - 1;
+}
+
+/* Entries to append replace all from the first one on: later drains may
+ * overwrite what an earlier one listed and no write took yet. */
+static int take_append(rkv_node *node, const struct rkv_raft_out *out)
+{
+    void *unwritten = node->unwritten;
+
+    rkv_pump_cut(node, out->append[0].index);
     if (rkv_grow(&node->hub->allocator, &unwritten, &node->unwritten_cap,
                  (size_t)node->unwritten_count + out->append_count,
                  sizeof *node->unwritten) != RKV_OK)

@@ -516,6 +516,9 @@ void rkv_node_touch(rkv_node *node);
  * events; nothing is lost when it is called often or seldom. */
 void rkv_pump(rkv_hub *hub);
 void rkv_pump_lost(rkv_node *node);
+/* The log is another from here on: what was to be written of the old one is
+ * not any more, though the core may be slow to list what replaces it. */
+void rkv_pump_cut(rkv_node *node, uint64_t first);
 
 /* Brings role, leader and term up to what the core thinks, and the entries it
  * made itself into the tail; what was proposed since may wait for company. */

@@ -357,6 +357,47 @@ START_TEST(a_hub_closed_before_its_job_has_ended_leaves_nothing_behind)
 }
 END_TEST
 
+/* Its disk is busy, and so many writes wait that the core hands out no other
+ * one; then the log that they were to write is cut. */
+START_TEST(what_a_new_leader_cut_off_before_it_was_written_is_left_out)
+{
+    struct cluster *c = calloc(1, sizeof *c);
+    uint32_t old, leader;
+    rkv_job *job;
+    int rc;
+
+    c->seed = 5;
+    cluster_init(c, 3, 3);
+    old = cluster_elect(c);
+    cluster_run(c, 20);
+    cluster_isolate(c, old, true);
+    ck_assert_int_eq(rkv_node_snapshot(c->nodes[old]), RKV_OK);
+    ck_assert_int_eq(rkv_node_flush_begin(c->nodes[old], c->now, &job), 1);
+    c->stalled[old] = true;
+    for (int i = 0; i < 100; i++) {
+        (void)cluster_put(c, old, "a", "lost", &rc);
+        ck_assert_int_eq(rc, RKV_OK);
+        cluster_exchange(c);
+    }
+    cluster_run(c, 400);
+    leader = cluster_elect(c);
+    ck_assert_uint_ne(leader, old);
+    (void)cluster_put(c, leader, "a", "kept", &rc);
+    cluster_settle(c);
+    cluster_isolate(c, old, false);
+    cluster_run(c, 30);
+    ck_assert_int_eq(rkv_job_run(job), RKV_OK);
+    ck_assert_int_eq(rkv_node_flush_end(c->nodes[old], c->now, job), RKV_OK);
+    c->stalled[old] = false;
+    cluster_run(c, 400);
+    ck_assert_str_eq(rkv_node_errmsg(c->nodes[old]), "");
+    ck_assert_str_eq(cluster_get(c, old, "a"), "kept");
+    ck_assert_uint_eq(cluster_hash(c, old), cluster_hash(c, leader));
+    cluster_free(c);
+    free(c);
+}
+END_TEST
+
 Suite *suite_node_job(void)
 {
     Suite *s = suite_create("node_job");
@@ -371,6 +412,8 @@ Suite *suite_node_job(void)
     tcase_add_test(t, a_hub_whose_disk_failed_leaves_nothing_behind);
     tcase_add_test(t,
                    a_hub_closed_before_its_job_has_ended_leaves_nothing_behind);
+    tcase_add_test(t,
+                   what_a_new_leader_cut_off_before_it_was_written_is_left_out);
     suite_add_tcase(s, t);
     return s;
 }
