@@ -91,6 +91,7 @@ static bool run_job(struct machine *m)
 static void turn_disk(struct world *w, uint32_t at)
 {
     struct machine *m = &w->machines[at];
+    int rc;
 
     if (m->job == NULL &&
         rkv_node_flush_begin(m->node, machine_now(w, m), &m->job) > 0) {
@@ -102,12 +103,14 @@ static void turn_disk(struct world *w, uint32_t at)
         return;
     if (!m->job_ran && !run_job(m))
         return;
-    (void)rkv_node_flush_end(m->node, machine_now(w, m), m->job);
+    rc = rkv_node_flush_end(m->node, machine_now(w, m), m->job);
     world_note(w, "flushed", at, 0);
     m->job = NULL;
     m->job_ran = false;
     memory_rest();
-    oracle_flushed(w, at);
+    /* A snapshot may be stored when there was no memory to go on from it. */
+    if (rc == RKV_OK)
+        oracle_flushed(w, at);
     memory_act(&m->memory);
 }
 
