@@ -227,7 +227,7 @@ static void arrive(struct world *w, const struct frame *frame)
     if (frame->misdelivered && rc == RKV_OK)
         world_break(w, "a frame for another is refused", "%u to %u",
                     frame->from + 1, frame->to + 1);
-    m->misled |= frame->misdelivered;
+    m->misled |= frame->misdelivered || w->machines[frame->from].disk.damaged;
     world_note(w, "receive", frame->from * 10 + frame->to,
                frame->len * 100 + (uint64_t)-rc);
 }

@@ -30,9 +30,9 @@ struct machine {
     struct disk disk;
     rkv_store *store;       /* the disk, as the node has it */
     uint64_t struck_before; /* of the disk and the memory, when it began */
-    bool misled;            /* a frame came that was not for it */
-    rkv_node *node;         /* NULL: down */
-    rkv_hub *hub;           /* NULL: its node is alone */
+    bool misled;    /* a frame came that was not for it, or from a bad disk */
+    rkv_node *node; /* NULL: down */
+    rkv_hub *hub;   /* NULL: its node is alone */
     rkv_node *others[OTHERS_MAX];
     rkv_job *job;
     uint64_t job_until; /* when the host hears that the disk has done it */
