@@ -20,6 +20,17 @@ bool live_is_core(const struct world *w, uint32_t at)
     return (w->live.core >> at & 1) != 0;
 }
 
+/* False: a change of several members that nobody had applied when the core was
+ * drawn left it without a majority. */
+static bool can_decide(const struct world *w)
+{
+    uint32_t of_core = w->live.core & w->live.voters;
+
+    return w->live.core == (1u << w->count) - 1 ||
+           (!w->live.is_joint && 2 * __builtin_popcount(of_core) >
+                                     __builtin_popcount(w->live.voters));
+}
+
 /* ---- who is demanded ---- */
 
 void live_look(struct world *w, uint32_t at)
@@ -188,6 +199,15 @@ static bool is_member(const struct world *w, uint32_t at)
     return false;
 }
 
+/* As long as heartbeats of a leader that is cut off are still on their way,
+ * its followers take it to be alive. */
+static uint64_t demanded_from(const struct world *w)
+{
+    uint64_t ghosts = w->swarm.rates[CHANCE_GHOST] != 0 ? w->ghost_delay : 0;
+
+    return w->live.began + ELECTIONS * (uint64_t)w->election + ghosts;
+}
+
 static bool has_leader(const struct world *w)
 {
     uint32_t leader = world_leader(w);
@@ -197,9 +217,9 @@ static bool has_leader(const struct world *w)
 
 void live_probe(struct world *w)
 {
-    uint64_t due = w->live.began + ELECTIONS * (uint64_t)w->election;
+    uint64_t due = demanded_from(w);
 
-    if (w->now < due)
+    if (w->now < due || (w->live.core != 0 && !can_decide(w)))
         return;
     if (w->now < due + 10 && w->live.core != 0 && !has_leader(w))
         world_break(w, "a healed core has a leader in time",
@@ -277,6 +297,8 @@ static void check_member(struct world *w, uint32_t at, uint32_t leader)
 
 void live_end(struct world *w)
 {
+    if (w->live.core != 0 && !can_decide(w))
+        w->live.core = 0;
     if (w->broken != NULL || w->live.core == 0)
         return;
     if (!has_leader(w)) {

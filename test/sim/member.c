@@ -196,7 +196,7 @@ static int open_node(struct world *w, uint32_t at)
                                        .cache_bytes_max = w->cache,
                                        .snapshot_entries = 60,
                                        .snapshot_bytes = 4000,
-                                       .snapshot_keep = 20,
+                                       .snapshot_keep = w->peaceful ? 500 : 20,
                                        .snapshot_chunk_bytes = 80 << 10,
                                        .allocator = &m->memory.allocator};
     struct rkv_member members[MEMBERS_MAX] = {{0}};
