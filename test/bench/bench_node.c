@@ -5,6 +5,10 @@
  * keys, unsealed, each counted when it is applied on all three.  Batch N
  * means that N are proposed at once and the next N only when those are
  * applied everywhere.
+ *
+ * A tick passes with each 128 puts, and a history of 100 ticks is kept, so
+ * that what is measured is how things go on: logs are cut, history is
+ * compacted, and memory is used again.
  */
 #include <raftkv/node.h>
 #include <stdio.h>
@@ -14,6 +18,7 @@
 #include "bench/bench.h"
 
 enum { MEMBERS = 3, KEYS = 10000, VALUE = 256, COMMAND_MAX = 512 };
+enum { HISTORY_MS = 100, PUTS_A_TICK = 128, PUTS_A_TURN = 8 * PUTS_A_TICK };
 
 struct fleet {
     rkv_store *stores[MEMBERS];
@@ -114,6 +119,13 @@ static void propose(struct fleet *f)
     f->next++;
 }
 
+static void pass(struct fleet *f, uint64_t ticks)
+{
+    f->now += ticks;
+    for (uint32_t at = 0; at < MEMBERS; at++)
+        (void)rkv_node_tick(f->nodes[at], f->now);
+}
+
 static double round_of(void *ctx, uint64_t count)
 {
     struct fleet *f = ctx;
@@ -124,9 +136,8 @@ static double round_of(void *ctx, uint64_t count)
             propose(f);
         while (!all_applied(f))
             turn_all(f);
-        if (i % 1024 == 0)
-            for (uint32_t at = 0; at < MEMBERS; at++)
-                (void)rkv_node_tick(f->nodes[at], f->now);
+        if (i % PUTS_A_TURN < f->batch)
+            pass(f, PUTS_A_TURN / PUTS_A_TICK);
     }
     return bench_now() - begin;
 }
@@ -143,6 +154,8 @@ static void open_all(struct fleet *f, const struct rkv_allocator *allocator)
                                            .cluster = 1,
                                            .id = i + 1,
                                            .seed = i,
+                                           .history_revisions = KEYS,
+                                           .history_ms = HISTORY_MS,
                                            .allocator = allocator};
 
         bench_must(rkv_store_memory(allocator, &f->stores[i]) == RKV_OK,
