@@ -4,6 +4,8 @@
  *
  *     sim --seed N [--trace]               one run, told in full
  *     sim --start S --seeds N --jobs J     many, one summary line
+ *     sim --minutes M ...                  so many as M minutes are enough for
+ *     sim --until-broken ...               none after the first that is broken
  *     sim --marks ...                      and how often what was reached
  *     sim --disks ...                      the same for a store alone on a disk
  *     sim --pace                           how fast such a disk is
@@ -13,11 +15,14 @@
  *
  * Exits 0 only when nothing was broken.
  */
+#define _GNU_SOURCE
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lives.h"
@@ -34,7 +39,10 @@ struct total {
 /* So many seeds must come to every mark. */
 enum { MARKED_SEEDS = 1000 };
 
-static bool disks_only, show_marks;
+static bool disks_only, show_marks, until_broken;
+static time_t ends; /* no seed begins then or later; 0: never */
+/* All workers share it. */
+static volatile bool *enough;
 
 static void add(struct total *total, const struct world *w)
 {
@@ -139,13 +147,22 @@ static bool check_marks(const struct total *t)
     return !must || missing == 0;
 }
 
+/* The seeds that follow are not run. */
+static bool is_enough(const struct total *total)
+{
+    if ((until_broken && total->failed > 0) ||
+        (ends != 0 && time(NULL) >= ends))
+        *enough = true;
+    return *enough;
+}
+
 /* Each worker takes every jobs-th seed and writes its totals to a pipe. */
 static void work(uint64_t start, uint64_t seeds, uint64_t jobs, uint64_t mine,
                  int out)
 {
     struct total total = {0};
 
-    for (uint64_t i = mine; i < seeds; i += jobs) {
+    for (uint64_t i = mine; i < seeds && !is_enough(&total); i += jobs) {
         if (disks_only)
             run_disk(start + i, &total);
         else
@@ -171,7 +188,9 @@ static int run_many(uint64_t start, uint64_t seeds, uint64_t jobs)
     struct total all = {0}, part;
     int pipes[2], status, failed = 0;
 
-    if (pipe(pipes) != 0)
+    enough = mmap(NULL, sizeof *enough, PROT_READ | PROT_WRITE,
+                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (enough == MAP_FAILED || pipe(pipes) != 0)
         return 2;
     for (uint64_t i = 0; i < jobs; i++)
         if (fork() == 0)
@@ -180,15 +199,22 @@ static int run_many(uint64_t start, uint64_t seeds, uint64_t jobs)
     while (read(pipes[0], &part, sizeof part) == (ssize_t)sizeof part)
         sum(&all, &part);
     while (wait(&status) > 0)
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+            printf("sim: a worker was ended by %s %d\n",
+                   WIFSIGNALED(status) ? "signal" : "exit code",
+                   WIFSIGNALED(status) ? WTERMSIG(status)
+                                       : WEXITSTATUS(status));
             failed = 1;
+        }
     report(&all);
     if (!check_marks(&all))
         failed = 1;
-    if (all.seeds != seeds)
+    if (all.seeds != seeds && !*enough) {
         printf("sim: a worker died; %llu of %llu seeds were run\n",
                (unsigned long long)all.seeds, (unsigned long long)seeds);
-    return failed || all.failed > 0 || all.seeds != seeds;
+        failed = 1;
+    }
+    return failed || all.failed > 0;
 }
 
 int main(int argc, char **argv)
@@ -203,6 +229,8 @@ int main(int argc, char **argv)
         {"disks", no_argument, NULL, 'd'},
         {"pace", no_argument, NULL, 'p'},
         {"without", required_argument, NULL, 'w'},
+        {"minutes", required_argument, NULL, 'M'},
+        {"until-broken", no_argument, NULL, 'u'},
         {NULL, 0, NULL, 0}};
     uint64_t seed = 0, start = 1, seeds = 300, jobs = 2;
     bool one = false, trace = false;
@@ -228,6 +256,11 @@ int main(int argc, char **argv)
         } else if (c == 'p') {
             lives_pace(20000, 4000);
             return 0;
+        } else if (c == 'u') {
+            until_broken = true;
+        } else if (c == 'M' && number > 0) {
+            ends = time(NULL) + (time_t)(60 * number);
+            seeds = UINT64_MAX - start;
         } else if (c == 'S') {
             start = number;
         } else if (c == 'n') {
@@ -237,7 +270,8 @@ int main(int argc, char **argv)
         } else {
             fprintf(stderr, "usage: sim [--disks] --seed N [--trace] | sim "
                             "[--disks] [--start S] [--seeds N] [--jobs J] "
-                            "[--marks] [--without CHANCE]... | sim --pace\n");
+                            "[--minutes M] [--until-broken] [--marks] "
+                            "[--without CHANCE]... | sim --pace\n");
             return 2;
         }
     }
