@@ -306,6 +306,8 @@ help:
 ## make check-san     the same under AddressSanitizer and UBSan, in build/san
 ## make check-valgrind  the tests under valgrind
 ## make check-sim     simulated clusters: SEEDS=300 START=1 JOBS=2
+## make check-mutants  libraries broken on purpose, which that must find
+## make soak          more and more simulated clusters: MINUTES=60 START=1
 ## make stories-rewrite  play the stories and write down what happens now
 ## make check-conformance DIR=...  etcd's datadriven files on our core
 ## make lint          clang, clang-format, cppcheck, shellcheck, mandoc
