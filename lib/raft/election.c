@@ -136,14 +136,16 @@ void rkv_election_follow(struct rkv_raft *r, uint64_t term, uint64_t leader)
 
 /* Loyalty to a leader heard from within the shortest election timeout: a
  * member cut off for a while cannot depose it (thesis 4.2.3).  A leader is
- * loyal to itself; check-quorum sees to it that it is right. */
+ * loyal to itself; check-quorum sees to it that it is right.  Whoever led this
+ * term and asks for a later one leads no more, however late a heartbeat of its
+ * arrives. */
 bool rkv_election_sticky(const struct rkv_raft *r, const struct rkv_raft_msg *m)
 {
     if ((m->flags & RKV_MSG_FORCE) != 0)
         return false;
     if (rkv_lease_binds(r))
         return true;
-    if (!r->check_quorum || r->leader == 0)
+    if (!r->check_quorum || r->leader == 0 || r->leader == m->from)
         return false;
     if (r->leader == r->id)
         return true;

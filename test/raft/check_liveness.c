@@ -56,6 +56,36 @@ START_TEST(who_forgot_its_leader_still_helps_no_worse_log)
 }
 END_TEST
 
+/* It found no majority and stepped down; what it said before is still on its
+ * way to 2, again and again. */
+START_TEST(a_leader_that_asks_for_votes_is_believed_to_lead_no_more)
+{
+    struct world *w = world_new(3, 3, 7);
+    world_elect(w, 1);
+    world_pass(w, 200);
+    uint64_t term = world_status(w, 2).term;
+    w->cut[2] = w->cut[3] = true;
+    for (int i = 0; i < 50 && world_status(w, 1).role == RKV_LEADER; i++) {
+        w->now += 50;
+        world_tick(w, 1);
+    }
+    w->cut[2] = false;
+    ck_assert_uint_ne(world_status(w, 1).role, RKV_LEADER);
+    struct rkv_raft_msg late = {
+        .kind = RKV_MSG_HEARTBEAT, .from = 1, .to = 2, .term = term};
+    for (int i = 0; i < 400 && world_leader(w) == 0; i++) {
+        w->now += 10;
+        ck_assert_int_eq(world_receive(w, 2, &late), RKV_OK);
+        world_tick(w, 1);
+        world_pump(w);
+    }
+    ck_assert_uint_eq(world_leader(w), 1);
+    ck_assert_uint_gt(world_status(w, 2).term, term);
+    world_check(w);
+    world_free(w);
+}
+END_TEST
+
 START_TEST(word_of_the_leader_brings_it_back)
 {
     struct world *w = world_new(3, 3, 7);
@@ -223,6 +253,8 @@ Suite *suite_raft_liveness(void)
     TCase *tc = tcase_create("liveness");
     tcase_add_test(tc, a_leader_known_to_be_dead_is_replaced_at_once);
     tcase_add_test(tc, who_forgot_its_leader_still_helps_no_worse_log);
+    tcase_add_test(tc,
+                   a_leader_that_asks_for_votes_is_believed_to_lead_no_more);
     tcase_add_test(tc, word_of_the_leader_brings_it_back);
     tcase_add_test(tc, who_forgets_its_leader_waits_no_longer_for_it);
     tcase_add_test(tc, neither_a_leader_nor_who_promised_forgets);

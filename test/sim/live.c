@@ -203,7 +203,7 @@ static bool is_member(const struct world *w, uint32_t at)
  * its followers take it to be alive. */
 static uint64_t demanded_from(const struct world *w)
 {
-    uint64_t ghosts = w->swarm.rates[CHANCE_GHOST] != 0 ? w->ghost_delay : 0;
+    uint64_t ghosts = w->swarm.struck[CHANCE_GHOST] != 0 ? w->ghost_delay : 0;
 
     return w->live.began + ELECTIONS * (uint64_t)w->election + ghosts;
 }
