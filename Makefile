@@ -307,6 +307,7 @@ help:
 ## make check-valgrind  the tests under valgrind
 ## make check-sim     simulated clusters: SEEDS=300 START=1 JOBS=2
 ## make check-mutants  libraries broken on purpose, which that must find
+## make check-explore  every run of a few members, as far as two minutes go
 ## make soak          more and more simulated clusters: MINUTES=60 START=1
 ## make stories-rewrite  play the stories and write down what happens now
 ## make check-conformance DIR=...  etcd's datadriven files on our core

@@ -60,7 +60,7 @@ struct scope {
     bool has_beats;       /* leaders send heartbeats */
     bool is_to_break;     /* the scope of a rule that does not hold */
     uint32_t short_depth; /* for who has ten seconds; 0: not then */
-    uint32_t weight;      /* of the time that there is */
+    uint32_t weight;      /* of the time that there is; 0: is to break */
     const uint32_t *menu; /* the changes, 0 at the end */
 };
 

@@ -20,7 +20,7 @@ SERVER_SCRIPTS := $(call sources,test/server/check_*.sh)
 CHECKS = check-floors check-style check-headers check-purity check-symbols check-man check-flags \
 	check-layout $(if $(CDEF),check-cdef) check-uninstalled check-readme check-planted check-ci $(if $(SANITIZE)$(COVERAGE),,check-workshop) \
 	$(UNIT_CHECKS) check-stories $(FUZZ_CHECKS) $(EXAMPLE_CHECKS) \
-	$(if $(BINDINGS),check-bindings) $(if $(SIM_OBJS),check-sim-short) \
+	$(if $(BINDINGS),check-bindings) $(if $(SIM_OBJS),check-sim-short) $(if $(EXPLORE_OBJS),check-explore-short) \
 	$(if $(SERVER_UNITS),check-server-units) $(if $(SERVER_SCRIPTS),check-server)
 
 check: deps $(CHECKS)
@@ -190,10 +190,17 @@ check-sim-twice: $(O)/sim
 	  for time in first second; do $(O)/sim --seed $$seed --trace > $(O)/obj/sim.$$time || exit 1; done; \
 	  cmp $(O)/obj/sim.first $(O)/obj/sim.second || exit 1; done; \
 	  grep -q '^trace hash ' $(O)/obj/sim.first $(verdict)
+# Every run of a few members, as far as the time goes: so many states, so deep.
+check-explore-short: $(O)/explore
+	$(Q)$(RUN) $(O)/explore --short $(verdict)
+check-explore: $(O)/explore
+	$(Q)$(O)/explore --seconds 100 --memory 4096 $(verdict)
 # For as long as anybody likes; a failing seed is printed when it fails.
 MINUTES = 60
-soak: $(O)/sim
+MEMORY = 16384
+soak: $(O)/sim $(O)/explore
 	$(Q)$(O)/sim --start $(START) --minutes $(MINUTES) --jobs $(JOBS) $(verdict)
+	$(Q)$(O)/explore --seconds $$((60 * $(MINUTES))) --memory $(MEMORY) $(verdict)
 
 # The simulator of a library that was broken on purpose must say so: each patch
 # in test/sim/mutants, or those named in MUTANTS.
@@ -261,5 +268,5 @@ demo: deps all
 sizes:
 	@sh $(HOUSE)/sizes.sh $(srcdir)
 
-.PHONY: check check-units $(CHECKS) check-sim check-sim-twice check-mutants soak check-conformance stories-rewrite check-san check-valgrind lint lint-clang lint-format \
+.PHONY: check check-units $(CHECKS) check-sim check-sim-twice check-mutants check-explore soak check-conformance stories-rewrite check-san check-valgrind lint lint-clang lint-format \
 	lint-shell lint-man lint-cppcheck lint-tidy programs bench demo sizes
