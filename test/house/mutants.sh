@@ -8,7 +8,8 @@
 #
 # COMPILE, LINK, OBJECTS, LIBRARY and LIBS come from make: only what a patch
 # touches is compiled anew, and stands before the library when it is linked.
-# SEEDS bounds the search, SECONDS what one mutant may take.
+# SEEDS bounds the search, SECONDS_MAX what one mutant may take.  What was
+# found of SHRUNK is also made small, and the small one must still be broken.
 set -u
 src=$(cd "$1" && pwd)
 mkdir -p "$2" && out=$(cd "$2" && pwd) || exit 1
@@ -25,6 +26,15 @@ touched() {
         *.h) (cd "$2" && echo "${file%/*}"/*.c | tr ' ' '\n') ;;
         esac
     done | sort -u
+}
+
+# shrinks FOLDER JUDGE: the command that is printed last repeats what was found.
+shrinks() {
+    seed=$(sed -n 's/^seed \([0-9]*\): broken.*/\1/p' "$1/said" | head -n 1)
+    timeout "$seconds" "$1/sim" --seed "$seed" --shrink > "$1/shrunk" || return 1
+    sed -n 's/^\(whole\|shrunk\): /# \1: /p' "$1/shrunk"
+    (cd "$1" && eval "./$(tail -n 1 shrunk)") > "$1/again"
+    grep -qF "$2" "$1/again"
 }
 
 # build PATCH FOLDER: the simulator of a broken library.
@@ -78,6 +88,14 @@ for name; do
     tried=$(sed -n 's/^sim: \([0-9]*\) seeds.*/\1/p' "$folder/said")
     if test -n "$judge"; then
         echo "ok - mutant $name: $judge; ${tried:-?} seeds, $took s"
+        if test "$name" = "${SHRUNK:-half-of-a-joint-quorum}"; then
+            if shrinks "$folder" "$judge"; then
+                echo "ok - mutant $name: and a small scenario shows it"
+            else
+                echo "not ok - mutant $name: but no small scenario shows it"
+                bad=1
+            fi
+        fi
         rm -rf "$folder"
     else
         echo "not ok - mutant $name: not found by ${tried:-?} seeds in $took s"

@@ -10,8 +10,11 @@
  *     sim --disks ...                      the same for a store alone on a disk
  *     sim --pace                           how fast such a disk is
  *
+ *     sim --seed N --shrink                the least of it that is still broken
+ *
  * With --without CHANCE nothing of that name happens, and all the rest as it
- * would; sim tells the names as it ends.
+ * would; with --only CHANCE=2,7:9 no other of it.  sim tells the names as it
+ * ends; what clients ask goes by the name of ask.
  *
  * Exits 0 only when nothing was broken.
  */
@@ -73,7 +76,7 @@ static bool run_seed(uint64_t seed, bool alone, bool trace, struct total *total)
 
     if (w == NULL)
         abort();
-    good = world_run(w, seed, trace);
+    good = world_run(w, seed, trace ? TELL_ALL : TELL_NOTHING);
     add(total, w);
     if (!good)
         printf("seed %llu: broken at %llu: %s: %s\n", (unsigned long long)seed,
@@ -83,6 +86,41 @@ static bool run_seed(uint64_t seed, bool alone, bool trace, struct total *total)
     world_free(w);
     free(w);
     return good;
+}
+
+/* CHANCE=2,7:9 and so on. */
+static bool choose(const char *text)
+{
+    const char *equals = strchr(text, '=');
+    struct strikes *strikes;
+    char name[32] = "", *at;
+
+    if (equals == NULL || equals - text >= (long)sizeof name)
+        return false;
+    memcpy(name, text, (size_t)(equals - text));
+    strikes = swarm_named(name);
+    if (strikes == NULL)
+        return false;
+    memset(strikes, true, sizeof *strikes);
+    at = (char *)equals;
+    do {
+        uint64_t from = strtoull(at + 1, &at, 10), end = from + 1;
+
+        if (*at == ':')
+            end = strtoull(at + 1, &at, 10);
+        for (uint64_t i = from; i < end && i < STRIKES_MAX; i++)
+            strikes->are_gone[i] = false;
+    } while (*at == ',');
+    return *at == '\0';
+}
+
+static bool leave_out(const char *name)
+{
+    struct strikes *strikes = swarm_named(name);
+
+    if (strikes != NULL)
+        memset(strikes, true, sizeof *strikes);
+    return strikes != NULL;
 }
 
 static void run_disk(uint64_t seed, struct total *total)
@@ -229,11 +267,13 @@ int main(int argc, char **argv)
         {"disks", no_argument, NULL, 'd'},
         {"pace", no_argument, NULL, 'p'},
         {"without", required_argument, NULL, 'w'},
+        {"only", required_argument, NULL, 'o'},
+        {"shrink", no_argument, NULL, 'k'},
         {"minutes", required_argument, NULL, 'M'},
         {"until-broken", no_argument, NULL, 'u'},
         {NULL, 0, NULL, 0}};
     uint64_t seed = 0, start = 1, seeds = 300, jobs = 2;
-    bool one = false, trace = false;
+    bool one = false, trace = false, shrinks = false;
     struct total total = {0};
     int c;
 
@@ -251,8 +291,11 @@ int main(int argc, char **argv)
             show_marks = true;
         } else if (c == 'd') {
             disks_only = true;
-        } else if (c == 'w' && swarm_leave_out(optarg)) {
+        } else if ((c == 'w' && leave_out(optarg)) ||
+                   (c == 'o' && choose(optarg))) {
             continue;
+        } else if (c == 'k') {
+            shrinks = true;
         } else if (c == 'p') {
             lives_pace(20000, 4000);
             return 0;
@@ -268,13 +311,16 @@ int main(int argc, char **argv)
         } else if (c == 'j' && number > 0 && number <= 64) {
             jobs = number;
         } else {
-            fprintf(stderr, "usage: sim [--disks] --seed N [--trace] | sim "
-                            "[--disks] [--start S] [--seeds N] [--jobs J] "
-                            "[--minutes M] [--until-broken] [--marks] "
-                            "[--without CHANCE]... | sim --pace\n");
+            fprintf(stderr, "usage: sim [--disks] --seed N [--trace] "
+                            "[--shrink] | sim [--disks] [--start S] [--seeds "
+                            "N] [--jobs J] [--minutes M] [--until-broken] "
+                            "[--marks] | sim --pace; with [--without CHANCE] "
+                            "[--only CHANCE=2,7:9]...\n");
             return 2;
         }
     }
+    if (one && shrinks)
+        return shrink(seed) ? 0 : 1;
     if (!one)
         return run_many(start, seeds, jobs);
     if (disks_only)

@@ -20,6 +20,12 @@ enum {
 
 /* ---- notes ---- */
 
+/* There is much of it, and none of it is decided by the seed alone. */
+static bool is_traffic(const char *what)
+{
+    return strcmp(what, "receive") == 0 || strcmp(what, "flushed") == 0;
+}
+
 void world_note(struct world *w, const char *what, uint64_t a, uint64_t b)
 {
     uint64_t words[4] = {w->now, a, b, (unsigned char)what[0]};
@@ -29,7 +35,8 @@ void world_note(struct world *w, const char *what, uint64_t a, uint64_t b)
         w->hash ^= w->hash >> 29;
     }
     w->events++;
-    if (w->trace)
+    if (w->telling == TELL_ALL ||
+        (w->telling == TELL_SCENARIO && !is_traffic(what)))
         printf("%8llu %-8s %llu %llu\n", (unsigned long long)w->now, what,
                (unsigned long long)a, (unsigned long long)b);
 }
@@ -239,6 +246,8 @@ static void run_until(struct world *w, uint64_t end)
             oracle_quiet(w);
             continue;
         }
+        if (!swarm_asks(&w->swarm))
+            continue;
         load_ask(w);
         groups_ask(w);
     }
@@ -284,13 +293,13 @@ static void close_all(struct world *w, int64_t held)
                     (long long)left);
 }
 
-bool world_run(struct world *w, uint64_t seed, bool trace)
+bool world_run(struct world *w, uint64_t seed, enum telling telling)
 {
     int64_t held = sqlite3_memory_used();
 
     memset(w, 0, sizeof *w);
     w->seed = seed;
-    w->trace = trace;
+    w->telling = telling;
     w->now = 1;
     w->moment = MOMENT;
     w->disk = dice_named(seed, "disks");

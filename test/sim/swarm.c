@@ -19,28 +19,38 @@ static const struct {
 #undef X
 };
 
-static bool left_out[CHANCES_COUNT];
-
-bool swarm_leave_out(const char *name)
-{
-    for (int i = 0; i < CHANCES_COUNT; i++)
-        if (strcmp(chances[i].name, name) == 0)
-            return left_out[i] = true;
-    return false;
-}
+struct strikes swarm_strikes_of[KINDS_COUNT];
 
 const char *swarm_name(enum chance chance)
 {
-    return chances[chance].name;
+    return chance == CHANCE_ASK ? "ask" : chances[chance].name;
+}
+
+struct strikes *swarm_named(const char *name)
+{
+    for (int i = 0; i < KINDS_COUNT; i++)
+        if (strcmp(swarm_name((enum chance)i), name) == 0)
+            return &swarm_strikes_of[i];
+    return NULL;
+}
+
+/* It would happen; does it? */
+static bool happens(struct swarm *swarm, enum chance chance)
+{
+    const struct strikes *strikes = &swarm_strikes_of[chance];
+    uint64_t number = swarm->met[chance]++;
+
+    if (number < STRIKES_MAX ? strikes->are_gone[number]
+                             : strikes->rest_is_gone)
+        return false;
+    swarm->struck[chance]++;
+    return true;
 }
 
 bool swarm_strikes(struct swarm *swarm, enum chance chance, struct dice *dice)
 {
     *dice = dice_thrown(&swarm->dice[chance]);
-    if (left_out[chance] || !dice_permille(dice, swarm->rates[chance]))
-        return false;
-    swarm->struck[chance]++;
-    return true;
+    return dice_permille(dice, swarm->rates[chance]) && happens(swarm, chance);
 }
 
 bool swarm_befalls(struct swarm *swarm, enum chance chance, uint32_t weather,
@@ -48,10 +58,13 @@ bool swarm_befalls(struct swarm *swarm, enum chance chance, uint32_t weather,
 {
     uint64_t drawn = dice_below(dice, 1000000);
 
-    if (left_out[chance] || drawn >= (uint64_t)swarm->rates[chance] * weather)
-        return false;
-    swarm->struck[chance]++;
-    return true;
+    return drawn < (uint64_t)swarm->rates[chance] * weather &&
+           happens(swarm, chance);
+}
+
+bool swarm_asks(struct swarm *swarm)
+{
+    return happens(swarm, CHANCE_ASK);
 }
 
 void swarm_still(struct swarm *swarm, enum chance chance)

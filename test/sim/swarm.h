@@ -4,7 +4,8 @@
  * for each seed, some of them exactly zero, so that faults meet in many
  * mixtures.  Each has dice of its own, told apart by name: leaving one out
  * (sim --without NAME) leaves the others where they were, and a chance added
- * to the list changes no other.
+ * to the list changes no other.  So it is with a part of one: sim --only
+ * NAME=2,7:9 lets its strikes 2, 7 and 8 happen, counted from 0, and no other.
  */
 #ifndef TEST_SIM_SWARM_H
 #define TEST_SIM_SWARM_H
@@ -45,13 +46,25 @@ enum chance {
 #define X(name, text, most) CHANCE_##name,
     CHANCES(X)
 #undef X
-        CHANCES_COUNT
+        CHANCES_COUNT,
+    /* Not a matter of chance, but it can be left out: a moment of the storm
+     * in which clients ask. */
+    CHANCE_ASK = CHANCES_COUNT,
+    KINDS_COUNT
+};
+
+/* Which strikes of a chance happen, by their number. */
+enum { STRIKES_MAX = 8192 };
+struct strikes {
+    bool are_gone[STRIKES_MAX];
+    bool rest_is_gone; /* all that follow */
 };
 
 struct swarm {
     uint32_t rates[CHANCES_COUNT];
     struct dice dice[CHANCES_COUNT];
-    uint64_t struck[CHANCES_COUNT];
+    uint64_t struck[KINDS_COUNT];
+    uint64_t met[KINDS_COUNT]; /* with those that were left out */
 };
 
 struct world;
@@ -65,8 +78,10 @@ bool swarm_strikes(struct swarm *swarm, enum chance chance, struct dice *dice);
 bool swarm_befalls(struct swarm *swarm, enum chance chance, uint32_t weather,
                    struct dice *dice);
 void swarm_still(struct swarm *swarm, enum chance chance);
+bool swarm_asks(struct swarm *swarm);
 const char *swarm_name(enum chance chance);
-/* In all worlds from here on it never happens; false: there is no such. */
-bool swarm_leave_out(const char *name);
+/* For all worlds from here on.  NULL: there is no such name. */
+struct strikes *swarm_named(const char *name);
+extern struct strikes swarm_strikes_of[KINDS_COUNT];
 
 #endif

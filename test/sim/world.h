@@ -50,9 +50,12 @@ struct machine {
     uint64_t last_applied;
 };
 
+/* Of what happens: nothing, all, or all but the traffic. */
+enum telling { TELL_NOTHING, TELL_ALL, TELL_SCENARIO };
+
 struct world {
     uint64_t seed;
-    bool trace;
+    enum telling telling;
     uint64_t now;
     uint64_t moment; /* when something may strike next */
     uint64_t order;
@@ -104,12 +107,17 @@ struct world {
 };
 
 /* run.c */
-bool world_run(struct world *w, uint64_t seed, bool trace);
+bool world_run(struct world *w, uint64_t seed, enum telling telling);
 void world_free(struct world *w);
 void world_note(struct world *w, const char *what, uint64_t a, uint64_t b);
 void world_break(struct world *w, const char *oracle, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 uint32_t world_leader(const struct world *w); /* its position, or count */
+
+/* shrink.c */
+/* Finds the least of a broken seed that is still broken in the same way, and
+ * prints it as a command and as a scenario; false: it is not broken. */
+bool shrink(uint64_t seed);
 
 /* faults.c */
 void faults_strike(struct world *w);
