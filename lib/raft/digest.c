@@ -10,16 +10,6 @@
 
 static uint64_t add_config(uint64_t h, const struct rkv_raft *r);
 static uint64_t add_trail(uint64_t h, const struct rkv_raft *r);
-static uint64_t add_beats(uint64_t h, const struct rkv_raft *r)
-{
-    for (uint32_t n = r->beats_count; n > 0 && r->beats_count - n < BEATS_KEPT;
-         n--) {
-        const struct beat *beat = &r->beats[(n - 1) % BEATS_KEPT];
-        h = rkv_mix64(rkv_mix64(h, beat->round), beat->at);
-    }
-    return h;
-}
-
 static uint64_t add_beats(uint64_t h, const struct rkv_raft *r);
 static uint64_t add_disk(uint64_t h, const struct rkv_raft *r);
 static uint64_t add_roles(uint64_t h, const struct rkv_raft *r);
@@ -96,6 +86,16 @@ static uint64_t add_roles(uint64_t h, const struct rkv_raft *r)
                               r->lease_void,
                               r->timers.pause_at};
     return rkv_hash64(h, state, sizeof(state));
+}
+
+static uint64_t add_beats(uint64_t h, const struct rkv_raft *r)
+{
+    for (uint32_t n = r->beats_count; n > 0 && r->beats_count - n < BEATS_KEPT;
+         n--) {
+        const struct beat *beat = &r->beats[(n - 1) % BEATS_KEPT];
+        h = rkv_mix64(rkv_mix64(h, beat->round), beat->at);
+    }
+    return h;
 }
 
 static uint64_t add_disk(uint64_t h, const struct rkv_raft *r)
