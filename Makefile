@@ -46,6 +46,8 @@ SIM_OBJS := $(call objects,$(call sources,test/sim/*.c))
 # A disk in memory, for the tests of stores and for the simulator.
 DISK_OBJS := $(call objects,$(call sources,test/disk/*.c))
 EXPLORE_OBJS := $(call objects,$(call sources,test/explore/*.c))
+# What a node recorded, played again, by itself and by other tests.
+REPLAY_OBJS := $(call objects,$(call sources,test/replay/replay.c))
 # Two programs on one stage: our own stories, and files of etcd's form.
 STAGE_OBJS := $(call objects,$(call sources,$(patsubst %,test/stories/%.c,script stage stage_change tell turn)))
 STORY_OBJS := $(call objects,$(call sources,test/stories/stories.c))
@@ -77,7 +79,7 @@ SERVER_UNITS := $(call objects,$(call sources,test/server/*.c))
 SERVER_PROGRAMS := $(if $(DAEMON_OBJS),$(O)/raftkvd) $(if $(CTL_OBJS),$(O)/raftkvctl)
 endif
 
-ALL_OBJS := $(LIB_OBJS) $(TEST_OBJS) $(DISK_OBJS) $(SIM_OBJS) $(EXPLORE_OBJS) $(BENCH_OBJS) \
+ALL_OBJS := $(LIB_OBJS) $(TEST_OBJS) $(DISK_OBJS) $(SIM_OBJS) $(EXPLORE_OBJS) $(call objects,$(call sources,test/replay/*.c)) $(BENCH_OBJS) \
 	$(STAGE_OBJS) $(STORY_OBJS) $(CONFORM_OBJS) \
 	$(call objects,$(FUZZ_SRCS) $(BENCH_SRCS) $(call sources,test/fuzz/*.c)) \
 	$(call objects,$(call sources,examples/[0-9]*/*.c)) \
@@ -182,7 +184,7 @@ $(O)/obj/%.pb-c.c $(O)/obj/%.pb-c.h &: $(srcdir)/%.proto
 $(DAEMON_OBJS): | $(PROTO_SRCS)
 
 # Tests link the static library too, so that they may call what is hidden.
-$(O)/check-raftkv: $(TEST_OBJS) $(DISK_OBJS) $(LIB)
+$(O)/check-raftkv: $(TEST_OBJS) $(DISK_OBJS) $(REPLAY_OBJS) $(LIB)
 	$(if $(filter no,$(CHECK_FOUND)),@echo 'the tests need check: make deps' >&2; exit 1)
 	$(program) $(CHECK_LIBS) $(LIB_LIBS) $(THREAD_LIBS)
 $(O)/check-server-units: $(SERVER_UNITS) $(SHARED_OBJS) $(PURE_OBJS) $(LIB)
@@ -190,9 +192,11 @@ $(O)/check-server-units: $(SERVER_UNITS) $(SHARED_OBJS) $(PURE_OBJS) $(LIB)
 # The simulator stands between rooms of the library, to see that no step or
 # drain allocates, and what is applied.
 SIM_WRAPS = $(patsubst %,-Wl$(comma)--wrap=rkv_%,raft_step raft_drain kv_apply kv_skip store_write store_state store_read)
-$(O)/sim: $(SIM_OBJS) $(ORACLE_OBJS) $(DISK_OBJS) $(LIB)
+$(O)/sim: $(SIM_OBJS) $(ORACLE_OBJS) $(DISK_OBJS) $(REPLAY_OBJS) $(LIB)
 	$(program) $(SIM_WRAPS) $(LIB_LIBS) $(THREAD_LIBS)
 $(O)/explore: $(EXPLORE_OBJS) $(LIB)
+	$(program) $(LIB_LIBS) $(THREAD_LIBS)
+$(O)/replay: $(call objects,$(call sources,test/replay/main.c)) $(REPLAY_OBJS) $(LIB)
 	$(program) $(LIB_LIBS) $(THREAD_LIBS)
 $(O)/stories: $(STORY_OBJS) $(STAGE_OBJS) $(LIB)
 	$(program) $(LIB_LIBS) $(THREAD_LIBS)
@@ -203,7 +207,7 @@ $(O)/fuzz-%: $(O)/obj/test/fuzz/fuzz_%.o $(FUZZ_OBJS) $(LIB)
 	$(program) $(if $(FUZZ),-fsanitize=fuzzer) $(LIB_LIBS) $(THREAD_LIBS)
 $(O)/bench-%: $(O)/obj/test/bench/bench_%.o $(BENCH_OBJS) $(LIB)
 	$(program) $(LIB_LIBS) $(THREAD_LIBS)
-TEST_PROGRAMS = $(O)/check-raftkv $(if $(SERVER_UNITS),$(O)/check-server-units) $(if $(SIM_OBJS),$(O)/sim) $(if $(EXPLORE_OBJS),$(O)/explore) $(if $(STORY_OBJS),$(O)/stories $(O)/conformance) $(FUZZERS)
+TEST_PROGRAMS = $(O)/check-raftkv $(if $(SERVER_UNITS),$(O)/check-server-units) $(if $(SIM_OBJS),$(O)/sim) $(if $(EXPLORE_OBJS),$(O)/explore) $(if $(REPLAY_OBJS),$(O)/replay) $(if $(STORY_OBJS),$(O)/stories $(O)/conformance) $(FUZZERS)
 
 # ---------------------------------------------------------------- checking
 

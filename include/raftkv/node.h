@@ -54,7 +54,8 @@ struct rkv_node_options {
                           members */
     uint32_t reserved; /* 0 */
     uint64_t history_revisions; /* 100000 at least are kept, and ... */
-    uint64_t history_ms; /* ... one hour; less only when a quota is near */
+    uint64_t history_ms;     /* ... one hour; less only when a quota is near */
+    uint64_t recorder_bytes; /* 0: nothing is recorded; else 128 KiB at least */
 };
 enum { RKV_NODE_KEEP_HISTORY = 1u << 0 }; /* never compact unasked */
 
@@ -207,6 +208,13 @@ RKV_API const rkv_raft *rkv_node_raft(const rkv_node *node);
 RKV_API rkv_kv *rkv_node_kv(rkv_node *node); /* range and watch, not apply */
 /* What went wrong last, in a sentence or two; "" when nothing did. */
 RKV_API const char *rkv_node_errmsg(const rkv_node *node);
+
+/* The last inputs of the core and what it said, as a file for build/replay: a
+ * piece from this offset on, of *len bytes, 0 at the end.  It holds together as
+ * long as nothing else is called meanwhile.  RKV_ESTATE: nothing is recorded.
+ */
+RKV_API int rkv_node_recording(rkv_node *node, uint64_t offset, void *buf,
+                               size_t cap, size_t *len);
 
 #ifdef __cplusplus
 }

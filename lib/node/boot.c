@@ -289,6 +289,7 @@ void rkv_node_unload(rkv_node *node)
 {
     rkv_lines_leave(node);
     rkv_snapshot_forget(node);
+    rkv_recorder_reset(&node->recorder);
     rkv_raft_free(node->raft);
     rkv_tail_free(node->tail);
     node->raft = NULL;

@@ -195,7 +195,7 @@ static int receive_append(rkv_node *node, struct rkv_raft_in *in,
     if (rc != RKV_OK)
         return rc;
     /* Without memory the core takes what fits and says that it is full. */
-    (void)rkv_raft_reserve(node->raft, msg->count);
+    (void)rkv_node_reserve(node, msg->count);
     rc = receive_step(node, in);
     return rc == RKV_OK ? keep_payloads(node, msg, from) : rc;
 }

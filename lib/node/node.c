@@ -236,6 +236,9 @@ int rkv_hub_node(rkv_hub *hub, const struct rkv_node_options *options,
     if (rc == RKV_OK)
         rc = widen_room(hub, node->raft_options.append_entries_max);
     if (rc == RKV_OK)
+        rc = rkv_recorder_open(&node->recorder, &hub->allocator,
+                               node->options.recorder_bytes);
+    if (rc == RKV_OK)
         rc = join_hub(node);
     if (rc == RKV_OK)
         rc = rkv_node_boot(node);
@@ -322,6 +325,7 @@ void rkv_node_bury(rkv_node *node)
     rkv_buffer_free(&node->fetching.config);
     rkv_buffer_free(&node->fetching.chunk);
     free_errands(node);
+    rkv_recorder_close(&node->recorder, a);
     rkv_release(a, node, sizeof *node);
 }
 

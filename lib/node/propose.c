@@ -79,7 +79,7 @@ int rkv_propose_here(rkv_node *node, const struct rkv_proposal *proposal,
         rkv_changes_flat(&changes, &flats, flat);
         in.changes = &flats;
     }
-    if (rkv_raft_reserve(node->raft, 1) != RKV_OK)
+    if (rkv_node_reserve(node, 1) != RKV_OK)
         return RKV_EBUSY;
     rc = rkv_node_step(node, &in);
     if (rc != RKV_OK)

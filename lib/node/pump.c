@@ -13,7 +13,24 @@ int rkv_node_step(rkv_node *node, struct rkv_raft_in *in)
 {
     in->now = node->hub->now;
     rkv_node_touch(node);
-    return rkv_raft_step(node->raft, in);
+    return node->recorder.cap == 0
+               ? rkv_raft_step(node->raft, in)
+               : rkv_recorder_step(&node->recorder, node->raft, in);
+}
+
+int rkv_node_reserve(rkv_node *node, uint32_t count)
+{
+    return node->recorder.cap == 0
+               ? rkv_raft_reserve(node->raft, count)
+               : rkv_recorder_reserve(&node->recorder, node->raft, count);
+}
+
+static void drain(rkv_node *node, const struct rkv_raft_out **out)
+{
+    if (node->recorder.cap == 0)
+        (void)rkv_raft_drain(node->raft, out);
+    else
+        rkv_recorder_drain(&node->recorder, node->raft, out);
 }
 
 void rkv_node_refresh(rkv_node *node)
@@ -188,7 +205,7 @@ static void pump_node(rkv_node *node)
 
     tell_applied(node);
     do {
-        (void)rkv_raft_drain(node->raft, &out);
+        drain(node, &out);
         if (take(node, out) != RKV_OK)
             return;
     } while (out->flags & RKV_OUT_MORE);

@@ -21,6 +21,7 @@
 #include "../base/map.h"
 #include "../kv/changes.h"
 #include "../wire/wire.h"
+#include "recorder.h"
 
 /* ---- frames on their way out: outbox.c ---- */
 
@@ -426,6 +427,7 @@ struct rkv_node {
     struct rkv_node_options options;
     struct rkv_raft_options raft_options;
     struct rkv_kv_options kv_options;
+    struct rkv_recorder recorder;
     uint64_t group;
 
     rkv_raft *raft;
@@ -515,6 +517,7 @@ void rkv_node_touch(rkv_node *node);
 /* Takes what the cores have to say, to the outbox, the next write and the
  * events; nothing is lost when it is called often or seldom. */
 void rkv_pump(rkv_hub *hub);
+int rkv_node_reserve(rkv_node *node, uint32_t count);
 void rkv_pump_lost(rkv_node *node);
 /* The log is another from here on: what was to be written of the old one is
  * not any more, though the core may be slow to list what replaces it. */

@@ -205,7 +205,7 @@ soak: $(O)/sim $(O)/explore
 # The simulator of a library that was broken on purpose must say so: each patch
 # in test/sim/mutants, or those named in MUTANTS.
 check-mutants: $(O)/sim
-	$(Q)COMPILE='$(COMPILE) $(INC_lib)' LINK='$(LINK)' OBJECTS='$(SIM_OBJS) $(ORACLE_OBJS) $(DISK_OBJS)' \
+	$(Q)COMPILE='$(COMPILE) $(INC_lib)' LINK='$(LINK)' OBJECTS='$(SIM_OBJS) $(ORACLE_OBJS) $(DISK_OBJS) $(REPLAY_OBJS)' \
 	  LIBRARY='$(LIB)' LIBS='$(SIM_WRAPS) $(LIB_LIBS) $(THREAD_LIBS)' \
 	  sh $(HOUSE)/mutants.sh $(srcdir) $(O)/mutants $(O)/sim $(MUTANTS)
 

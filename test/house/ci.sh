@@ -54,7 +54,7 @@ ends 'run: a run in which nothing passed is a failure' 1 '0 skipped' '0 passed, 
 says 'echo "ok - a"'
 run > all 2>&1 || :
 sed -n 's/^goal //p' all | LC_ALL=C sort -u | tr '\n' ' ' > heard
-passes 'run: every goal is called' grep -qx 'check check-san check-sim deps deps-dev distcheck lint ' heard
+passes 'run: every goal is called' grep -qx 'check check-explore check-mutants check-san check-sim deps deps-dev distcheck lint ' heard
 
 # ---- deps: `there` holds what dpkg knows, `who` the user; apt-get installs
 # nothing and says what it was asked.

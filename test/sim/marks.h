@@ -107,6 +107,7 @@
     X(RECOVERING_ASKED, "a recovering member was asked for its vote")          \
     X(PIECES, "a snapshot was sent in several pieces")                         \
     X(PIECE_AGAIN, "a piece of a snapshot was asked for again")                \
+    X(REPLAYED, "a recording was played again")                                \
     X(POWER_LOST, "all lost power at once, and came back")
 
 enum mark {

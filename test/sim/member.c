@@ -198,7 +198,8 @@ static int open_node(struct world *w, uint32_t at)
                                        .snapshot_bytes = 4000,
                                        .snapshot_keep = w->peaceful ? 500 : 20,
                                        .snapshot_chunk_bytes = 80 << 10,
-                                       .allocator = &m->memory.allocator};
+                                       .allocator = &m->memory.allocator,
+                                       .recorder_bytes = w->recorder_bytes};
     struct rkv_member members[MEMBERS_MAX] = {{0}};
     bool founds = at < w->founders && !m->disk.recovering;
     int rc = w->others > 0 ? open_hub(w, at, &options)

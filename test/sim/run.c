@@ -324,6 +324,7 @@ bool world_run(struct world *w, uint64_t seed, enum telling telling)
     groups_end(w);
     oracle_end(w);
     peace_end(w);
+    recordings_end(w);
     oracle_power(w);
     close_all(w, held);
     probe_watch(NULL);

@@ -104,6 +104,7 @@ static void draw_kind(struct world *w)
     w->others = draw(w, "has groups", 4) == 0
                     ? 1 + (uint32_t)draw(w, "groups", OTHERS_MAX)
                     : 0;
+    w->recorder_bytes = draw(w, "recorder", 4) == 0 ? 1 << 20 : 0;
     w->restless = draw(w, "restless", 4) == 0;
     w->cache = draw(w, "cache", 2) == 0 ? CACHE_DEFAULT : 2000;
     w->value = draw(w, "value", 4) == 0 ? 2000 : 16;

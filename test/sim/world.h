@@ -80,7 +80,8 @@ struct world {
     bool peaceful;     /* nothing is wrong at all */
     bool rotten;       /* disks do not keep what they hold */
     bool drifts;       /* clocks do not go alike */
-    bool restless;     /* hosts tick when nothing is due, too */
+    uint64_t recorder_bytes;
+    bool restless; /* hosts tick when nothing is due, too */
     uint64_t delay;
     uint64_t ghost_delay;
     uint64_t disk_delay;
@@ -132,6 +133,9 @@ void blight_rot(struct world *w, struct dice *dice);
 void blight_sector(struct world *w, struct dice *dice);
 void blight_misdirect(struct world *w, struct dice *dice);
 void blight_older(struct world *w, struct dice *dice);
+
+/* recordings.c */
+void recordings_end(struct world *w);
 
 /* peace.c */
 void peace_end(struct world *w);
