@@ -54,6 +54,7 @@ void rkv_watch_index_init(struct rkv_watch_index *index,
 {
     index->allocator = a;
     index->root = NULL;
+    index->many = 0;
     rkv_map_init(&index->keys, a);
 }
 

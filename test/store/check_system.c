@@ -353,7 +353,7 @@ static bool leave_the_world(void)
          !say_to("/proc/self/gid_map", group)))
         return false;
     return unshare(CLONE_NEWNS) == 0 &&
-           mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+           mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
 /* A small disk of our own at place. */
