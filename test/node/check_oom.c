@@ -122,7 +122,8 @@ static bool story(uint64_t k, bool for_ever)
                                        .snapshot_entries = 2,
                                        .snapshot_bytes = 1,
                                        .snapshot_keep = 1,
-                                       .allocator = &allocator};
+                                       .allocator = &allocator,
+                                       .recorder_bytes = 256 << 10};
     struct rkv_member self = {.id = 1, .role = RKV_VOTER};
     struct fate fate = {.taken = {false}};
     bool all = false;

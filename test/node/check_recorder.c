@@ -204,6 +204,22 @@ START_TEST(who_records_nothing_says_so)
 }
 END_TEST
 
+START_TEST(too_little_room_is_refused)
+{
+    struct rkv_node_options options = {.size = sizeof options,
+                                       .cluster = 1,
+                                       .id = 1,
+                                       .recorder_bytes = (128 << 10) - 1};
+    rkv_store *store;
+    rkv_node *node;
+
+    ck_assert_int_eq(rkv_store_memory(NULL, &store), RKV_OK);
+    ck_assert_int_eq(rkv_node_open(&options, store, &node), RKV_EINVAL);
+    rkv_node_close(node);
+    rkv_store_close(store);
+}
+END_TEST
+
 Suite *suite_node_recorder(void)
 {
     Suite *s = suite_create("node recorder");
@@ -216,6 +232,7 @@ Suite *suite_node_recorder(void)
     tcase_add_test(t, what_is_damaged_is_not_played);
     tcase_add_test(t, what_comes_out_otherwise_is_told);
     tcase_add_test(t, who_records_nothing_says_so);
+    tcase_add_test(t, too_little_room_is_refused);
     suite_add_tcase(s, t);
     return s;
 }
