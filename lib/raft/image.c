@@ -11,7 +11,8 @@
 #include "../base/hash.h"
 #include "core.h"
 
-enum { PARTS = 7 };
+/* More than any log that was held has; a file may say anything. */
+enum { PARTS = 7, PAGES_MAX = 1 << 22 };
 
 struct part {
     void *at;
@@ -103,7 +104,7 @@ static bool fits(const struct rkv_raft *mine, const struct rkv_raft *theirs)
            theirs->self < (int32_t)theirs->count && t->first > 0 &&
            t->last < NUMBER_LIMIT && t->last + 1 >= t->first &&
            (t->page_mask & (t->page_mask + 1)) == 0 &&
-           t->page_mask < UINT64_C(1) << 32;
+           t->page_mask < PAGES_MAX;
 }
 
 /* As many pages as there were, so that it is full when it was. */
