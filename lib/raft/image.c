@@ -103,8 +103,7 @@ static bool fits(const struct rkv_raft *mine, const struct rkv_raft *theirs)
            theirs->count <= theirs->options.members_max &&
            theirs->self < (int32_t)theirs->count && t->first > 0 &&
            t->last < NUMBER_LIMIT && t->last + 1 >= t->first &&
-           (t->page_mask & (t->page_mask + 1)) == 0 &&
-           t->page_mask < PAGES_MAX;
+           (t->page_mask & (t->page_mask + 1)) == 0 && t->page_mask < PAGES_MAX;
 }
 
 /* As many pages as there were, so that it is full when it was. */
