@@ -142,15 +142,19 @@ static int mark_lost(struct rkv_sqlite *s)
     return RKV_OK;
 }
 
+/* A damaged slot may have held a later boot than the one that is left, by one:
+ * after a larger step both say the new one, lest the next slot to be damaged
+ * be the only one that did. */
 static int raise_boot(struct rkv_sqlite *s)
 {
-    /* A damaged slot may have held a later boot than the one that is left. */
-    uint64_t step = s->promise.damaged ? 2 : 1;
+    bool is_damaged = s->promise.damaged;
     int rc = mark_lost(s);
 
     if (rc != RKV_OK)
         return rc;
-    rc = rkv_sqlite_promise(s, s->promise.said.boot + step);
+    rc = rkv_sqlite_promise(s, s->promise.said.boot + 1 + is_damaged);
+    if (rc == RKV_OK && is_damaged)
+        rc = rkv_sqlite_promise(s, s->promise.said.boot);
     if (rc != RKV_OK)
         return give_up(s, rc);
     s->promise.damaged = false;

@@ -169,6 +169,29 @@ START_TEST(one_bad_slot_is_repaired_and_the_boot_still_rises)
 }
 END_TEST
 
+/* Each time what is damaged is what the start before has written. */
+START_TEST(no_boot_comes_twice_however_often_a_slot_is_bad)
+{
+    const struct rkv_sqlite_options options = small_options(&place);
+    struct scribe scribe = {.group = 1, .term = 1, .len = 10};
+    rkv_store *store = NULL;
+    uint64_t boot = 0;
+
+    live(&scribe, 3);
+    for (int i = 0; i < 12; i++) {
+        size_t slot = i % 5 == 4 ? 1 - newest_slot() : newest_slot();
+
+        flip_bit(promise_path(), slot * 4096 + 40);
+        ck_assert_int_eq(rkv_store_sqlite(&options, &store), RKV_OK);
+        uint64_t next = start(store).boot;
+        ck_assert_msg(next > boot, "%d: boot %d follows %d", i, (int)next,
+                      (int)boot);
+        boot = next;
+        rkv_store_close(store);
+    }
+}
+END_TEST
+
 START_TEST(every_flipped_bit_of_a_slot_is_seen)
 {
     struct scribe scribe = {.group = 1, .term = 1, .len = 10};
@@ -422,6 +445,7 @@ Suite *suite_store_promise(void)
     tcase_add_test(file, two_stores_have_two_incarnations);
     tcase_add_test(file, a_store_has_one_incarnation_and_says_it);
     tcase_add_test(file, one_bad_slot_is_repaired_and_the_boot_still_rises);
+    tcase_add_test(file, no_boot_comes_twice_however_often_a_slot_is_bad);
     tcase_add_test(file, every_flipped_bit_of_a_slot_is_seen);
     tcase_add_test(waking, a_missing_file_is_refused_by_name);
     tcase_add_test(waking, an_emptied_file_is_refused);
