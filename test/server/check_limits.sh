@@ -119,6 +119,17 @@ elif what == "half closed":
     got = rest(s).count(b"HTTP/1.1 200 OK")
     if got != 20:
         sys.exit("%d answers" % got)
+elif what == "half closed behind a line":
+    s.settimeout(PATIENCE_S)
+    s.sendall(post % b"put" + length + body + b"\r\n")
+    s.shutdown(socket.SHUT_WR)
+    got = b""
+    while True:
+        part = s.recv(65536)
+        if not part:
+            break
+        got += part
+    expect(got, b"HTTP/1.1 200 OK")
 elif what == "kept alive":
     ours = "0100007F:%04X 0100007F:%04X 01" % (port, s.getsockname()[1])
     until = time.time() + PATIENCE_S
@@ -339,6 +350,7 @@ says 'once' raw http2
 says 'and only once in a while' told_once
 says 'pipelined requests are answered in order' raw pipeline
 says 'a client may end its half and get all its answers' raw 'half closed'
+says 'and is hung up on, whatever it sent last' raw 'half closed behind a line'
 if test -r /proc/net/tcp; then
     says 'an idle client is asked whether it is still there' raw 'kept alive'
 else

@@ -195,6 +195,9 @@ void client_resume(struct client *client)
         client->ahead = (struct buffer){0};
         take(client, ahead.at, ahead.len);
         buffer_free(&ahead);
+        /* Nothing may have been asked by it, and then it is over. */
+        if (client->ended)
+            client_touch(client);
         server_again(client->server);
     }
     if (client->ahead.len <= CLIENT_AHEAD_MAX && !client->last &&
