@@ -54,11 +54,12 @@ static bool begin_half(struct rkv_recorder *recorder, const rkv_raft *raft)
 {
     int next = recorder->is_begun ? 1 - recorder->newer : recorder->newer;
     uint64_t size = rkv_image_size(raft);
-    uint64_t digest = rkv_raft_digest(raft);
+    uint64_t digest;
     uint8_t *to = recorder->halves[next];
 
     if (size > recorder->cap / 2)
         return false;
+    digest = rkv_raft_digest(raft);
     memcpy(to, &size, 8);
     memcpy(to + 8, &digest, 8);
     rkv_image_save(raft, to + HEAD);

@@ -20,7 +20,7 @@ enum {
 
 /* ---- notes ---- */
 
-/* There is much of it, and none of it is decided by the seed alone. */
+/* There is much of it, and it follows from the rest. */
 static bool is_traffic(const char *what)
 {
     return strcmp(what, "receive") == 0 || strcmp(what, "flushed") == 0;
