@@ -11,6 +11,7 @@
 
 #include <raftkv/base.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "alloc.h"
 
@@ -91,5 +92,13 @@ void rkv_write_varint(struct rkv_buffer *b, uint64_t v);
 void rkv_write_svarint(struct rkv_buffer *b, int64_t v);
 void rkv_write_bytes(struct rkv_buffer *b, const void *data, size_t len);
 void rkv_write_blob(struct rkv_buffer *b, const void *data, size_t len);
+
+/* Says where the next bytes go; data may be NULL when there are none. */
+static inline uint8_t *rkv_put_bytes(uint8_t *p, const void *data, size_t len)
+{
+    if (len > 0)
+        memcpy(p, data, len);
+    return p + len;
+}
 
 #endif

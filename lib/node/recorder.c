@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../base/alloc.h"
+#include "../base/bytes.h"
 #include "../base/hash.h"
 #include "../raft/image.h"
 #include "room.h"
@@ -128,13 +129,6 @@ static size_t input_size(const struct rkv_raft_in *in)
     return size;
 }
 
-static uint8_t *put(uint8_t *to, const void *bytes, size_t len)
-{
-    if (len > 0)
-        memcpy(to, bytes, len);
-    return to + len;
-}
-
 /* A pointer is kept as whether there was one. */
 static void *flag(const void *pointer)
 {
@@ -146,10 +140,10 @@ static uint8_t *put_msg(uint8_t *to, const struct rkv_raft_msg *msg)
     struct rkv_raft_msg bare = *msg;
 
     bare.entries = flag(msg->entries);
-    to = put(to, &bare, sizeof bare);
+    to = rkv_put_bytes(to, &bare, sizeof bare);
     return msg->entries == NULL
                ? to
-               : put(to, msg->entries, entries_size(msg->count));
+               : rkv_put_bytes(to, msg->entries, entries_size(msg->count));
 }
 
 static void write_input(uint8_t *to, const struct rkv_raft_in *in)
@@ -160,21 +154,21 @@ static void write_input(uint8_t *to, const struct rkv_raft_in *in)
     bare.msg = flag(in->msg);
     bare.changes = flag(in->changes);
     bare.members = flag(lists_members(in) ? in->members : NULL);
-    to = put(to, &bare, sizeof bare);
+    to = rkv_put_bytes(to, &bare, sizeof bare);
     if (in->entries != NULL)
-        to = put(to, in->entries, entries_size(in->count));
+        to = rkv_put_bytes(to, in->entries, entries_size(in->count));
     if (in->msg != NULL)
         to = put_msg(to, in->msg);
     if (in->changes != NULL) {
         const struct rkv_record_changes head = {in->changes->count,
                                                 in->changes->transition};
 
-        to = put(to, &head, sizeof head);
-        to = put(to, in->changes->list,
-                 in->changes->count * sizeof in->changes->list[0]);
+        to = rkv_put_bytes(to, &head, sizeof head);
+        to = rkv_put_bytes(to, in->changes->list,
+                           in->changes->count * sizeof in->changes->list[0]);
     }
     if (lists_members(in))
-        (void)put(to, in->members, in->count * sizeof in->members[0]);
+        (void)rkv_put_bytes(to, in->members, in->count * sizeof in->members[0]);
 }
 
 int rkv_recorder_step(struct rkv_recorder *recorder, rkv_raft *raft,

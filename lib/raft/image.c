@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "../base/bytes.h"
 #include "../base/hash.h"
 #include "core.h"
 
@@ -70,23 +71,17 @@ size_t rkv_image_size(const rkv_raft *r)
     return size + (size_t)trail_count(&r->trail) * sizeof(struct trail_entry);
 }
 
-static uint8_t *put(uint8_t *to, const void *bytes, size_t len)
-{
-    if (len > 0)
-        memcpy(to, bytes, len);
-    return to + len;
-}
-
 void rkv_image_save(const rkv_raft *r, void *to)
 {
     struct part parts[PARTS];
-    uint8_t *at = put(to, r, sizeof *r);
+    uint8_t *at = rkv_put_bytes(to, r, sizeof *r);
 
     list_parts(r, parts);
     for (int i = 0; i < PARTS; i++)
-        at = put(at, parts[i].at, parts[i].size);
+        at = rkv_put_bytes(at, parts[i].at, parts[i].size);
     for (uint64_t index = r->trail.first; index <= r->trail.last; index++)
-        at = put(at, trail_at(&r->trail, index), sizeof(struct trail_entry));
+        at = rkv_put_bytes(at, trail_at(&r->trail, index),
+                           sizeof(struct trail_entry));
 }
 
 /* Made of the same options, two cores have parts of the same sizes. */

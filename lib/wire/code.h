@@ -30,13 +30,6 @@ static inline uint8_t *rkv_put_varint(uint8_t *p, uint64_t v)
     return p;
 }
 
-static inline uint8_t *rkv_put_bytes(uint8_t *p, const void *data, size_t len)
-{
-    if (len > 0)
-        memcpy(p, data, len);
-    return p + len;
-}
-
 /* rkv_read_varint() with its most frequent case, one byte, in line. */
 static inline uint64_t rkv_take_varint(struct rkv_reader *r)
 {
